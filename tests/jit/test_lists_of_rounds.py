@@ -144,6 +144,22 @@ def test_ranges_from_anywhere_stay_loops(program: Callable[..., Any]) -> None:
     assert all(row.kernels < 12 for row in rows)
 
 
+def in_pieces(x: Tensor, size: int) -> Tensor:
+    pieces: List[Tensor] = []  # noqa: UP006
+    for i in range(0, x.size(0), size):
+        pieces.append(torch.tanh(x[i : i + size]) + i)  # noqa: PERF401
+    return torch.cat(pieces)
+
+
+@pytest.mark.parametrize("size", [6, 5, 20, 1])
+def test_the_last_piece_may_be_smaller(size: int) -> None:
+    function = tsc.script(in_pieces)
+    for length in (20, 21, 4, 60):
+        x = torch.randn(length, 3)
+        torch.testing.assert_close(function(x, size), in_pieces(x, size))
+    assert {row.tier for row in function.specializations()} == {"native"}
+
+
 def reads_beyond(e: Tensor, k: int) -> Tensor:
     states: List[Tensor] = []  # noqa: UP006
     for i in range(e.size(0)):

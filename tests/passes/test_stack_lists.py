@@ -58,9 +58,31 @@ def test_of_a_loop_that_may_end_early_the_result_is_a_part(enter: str) -> None:
     assert sum(isinstance(op, RequireOp) for op in module.walk()) == 1  # nothing joins an empty list
 
 
+ITEM = f"%r = torch.aten.__getitem__.t %list, %one : {LIST}, {INT} -> !torch.tensor"
+COPY = f"%d = torch.aten.list.t %list : {LIST} -> {LIST}\n{STACK.replace('%list', '%d')}"
+TURNED = f"""%no = torch.constant.none
+      %back = torch.constant.int -1
+      %d = torch.aten.slice.t %list, %no, %no, %back : {LIST}, !torch.none, !torch.none, {INT} -> {LIST}
+      {STACK.replace("%list", "%d")}"""
+
+
+@pytest.mark.parametrize(
+    ("after", "read"),
+    [
+        (ITEM, ["torch.aten.select.int", "torch.aten.clone"]),
+        (TURNED, ["torch.aten.flip", "torch.aten.movedim.int", "torch.aten.clone"]),
+    ],
+    ids=["item", "turned"],
+)
+def test_elements_are_read_from_the_tensor(after: str, read: list[str]) -> None:
+    made = f"%list = torch.prim.ListConstruct %x, %x : ({X}, {X}) -> {LIST}"
+    begun = ["torch.aten.zeros", "torch.aten.select_scatter", "torch.aten.select_scatter"]
+    found = names(function(after=after, made=made))
+    assert found == [*begun, "torch.aten.add.int", "torch.aten.select_scatter", *read]
+
+
 def test_a_list_that_something_else_reads_is_made_of_the_slices() -> None:
-    item = f"%r = torch.aten.__getitem__.t %list, %one : {LIST}, {INT} -> !torch.tensor"
-    _, module = rewritten(function(after=item), StackLists())
+    _, module = rewritten(function(after=COPY), StackLists())
     lists = [op for op in module.walk() if isinstance(op, PrimListConstructOp)]
     (made,) = (op for op in lists if len(op.operands) == 9)
     assert [torch_name(o.owner) for o in made.operands if isinstance(o.owner, AtenOp)] == [
@@ -70,20 +92,19 @@ def test_a_list_that_something_else_reads_is_made_of_the_slices() -> None:
 
 UNKNOWN = f"%o = torch.aten.append.t %list, %u : {LIST}, !torch.tensor -> {LIST}"
 WRITE = f"%w = torch.aten.relu_ %x : {X} -> {X}"
-ITEM = f"%r = torch.aten.__getitem__.t %list, %one : {LIST}, {INT} -> !torch.tensor"
 LEFT = {
     "an element of unknown shape": function(UNKNOWN),
     "a tensor that is written in the loop": function(f"{APPEND}\n{WRITE}"),
     "a tensor that is written after it": function(after=f"{STACK}\n{WRITE}"),
-    "a list that is not empty before": function(
-        made=f"%list = torch.prim.ListConstruct %x : ({X}) -> {LIST}"
+    "a list that holds what is of unknown shape": function(
+        made=f"%list = torch.prim.ListConstruct %u : (!torch.tensor) -> {LIST}"
     ),
     "a list that is read in the loop": function(
         f"{APPEND}\n%n = torch.aten.len.t %list : {LIST} -> {INT}"
     ),
     "two tensors in each round": function(f"{APPEND}\n{APPEND.replace('%o', '%p')}"),
     "no rounds": function(trips=0),
-    "many elements that something reads": function(after=ITEM, trips=MOST_ELEMENTS + 1),
+    "many elements that something reads": function(after=COPY, trips=MOST_ELEMENTS + 1),
     "some of many elements": function(after=ITEM, again="%c"),
     "more memory than is reserved": function(again="%c", trips=MOST_RESERVED),
 }  # fmt: skip

@@ -22,6 +22,7 @@ from tsc.dialects.torch_ops import (
     PrimIfYieldOp,
     PrimListConstructOp,
     PrimListUnpackOp,
+    PrimLoopOp,
     PrimPythonOp,
     PrimTupleConstructOp,
     PrimUncheckedCastOp,
@@ -146,6 +147,13 @@ def writes_operand(op: Operation, index: int) -> bool:
 def writes_anything(op: Operation) -> bool:
     """Whether `op` may write to one of its operands."""
     return isinstance(op, AtenOp) and op.schema.mutates
+
+
+def has_all_rounds(loop: PrimLoopOp) -> bool:
+    """Whether no condition ends a loop before."""
+    end = loop.regions[0].block.last_op
+    assert end is not None
+    return constant_of(loop.operands[1]) is True and constant_of(end.operands[0]) is True
 
 
 def is_list_mutated(value: SSAValue) -> bool:

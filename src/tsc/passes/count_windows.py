@@ -6,17 +6,21 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import SSAValue
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue
 
-from tsc.analysis.known_values import UNKNOWN, constant_of, spec_of_type, unwrapped
+from tsc.analysis.int_values import IntValues
+from tsc.analysis.known_values import UNKNOWN, constant_of, has_all_rounds, spec_of_type, unwrapped
 from tsc.analysis.module_functions import functions
 from tsc.analysis.operator_effects import not_repeatable
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.builder import TorchBuilder
+from tsc.dialects.torch_ops import PrimLoopOp
 from tsc.dialects.tsc import RequireOp
 from tsc.dialects.walking import walk
 from tsc.dims import is_known
+from tsc.ops.int_ranges import MOST
 from tsc.ops.shapes import wrap_dims
 from tsc.passes import Rewriting
 from tsc.passes.refine_types import infer_types
@@ -60,6 +64,8 @@ def _rewrite(op: AtenOp) -> bool:
     first, count = unwrapped(start), _more(start, end)
     if count is None or not (is_known(size) and 0 < count <= size) or first.type is not tt.INT:
         return False
+    if _goes_beyond(op, first, size - count):
+        return False
     builder = TorchBuilder(before=op)
     builder.location = op.location
     first = _required_within(first, size - count, builder)
@@ -71,6 +77,18 @@ def _rewrite(op: AtenOp) -> bool:
     op.detach()
     op.erase()
     return True
+
+
+def _goes_beyond(op: Operation, start: SSAValue, most: int) -> bool:
+    """Whether a window surely begins behind `most` in some round: all loops around it have all their rounds,
+    as many as are known. (Such a loop cuts a tensor into pieces, of which the last one is smaller.)
+    """
+    parent = op.parent_op()
+    while not isinstance(parent, FuncOp):
+        if not isinstance(parent, PrimLoopOp) or not has_all_rounds(parent):
+            return False
+        parent = parent.parent_op()
+    return most < IntValues().range_of(start)[1] < MOST
 
 
 def _required_within(number: SSAValue, most: int, builder: TorchBuilder) -> SSAValue:

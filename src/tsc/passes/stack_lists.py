@@ -8,7 +8,14 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue, Use
 
-from tsc.analysis.known_values import UNKNOWN, argument_of, constant_of, spec_of_type, writes_anything
+from tsc.analysis.known_values import (
+    UNKNOWN,
+    argument_of,
+    constant_of,
+    has_all_rounds,
+    spec_of_type,
+    writes_anything,
+)
 from tsc.analysis.module_functions import functions
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
@@ -69,7 +76,7 @@ class StackLists(Rewriting):
 
 def _loop(loop: PrimLoopOp, only_certain: bool) -> bool:
     """Rewrite the lists that `loop` appends to; whether there were any."""
-    if only_certain and not _is_certain(loop):
+    if only_certain and not has_all_rounds(loop):
         return False
     changed = False
     appends = (o for o in loop.regions[0].block.ops if isinstance(o, AtenOp))
@@ -95,7 +102,7 @@ def _can_stack(op: AtenOp, loop: PrimLoopOp) -> bool:
     readers = [use.operation for use in held.uses if use.operation is not op]
     if not all(_comes_after(reader, loop) for reader in readers):
         return False
-    if _is_certain(loop):
+    if has_all_rounds(loop):
         return _is_read_as_tensor(held, op, rounds) and not _writes_from(loop, op)
     is_plain = op.schema.full_name == "aten::append.t" and not made.operands
     are_joining = all(_joins(reader, held) and reader.parent is loop.parent for reader in readers)
@@ -156,13 +163,6 @@ def _most_rounds(loop: PrimLoopOp) -> int:
     return 0 if trips is UNKNOWN else trips
 
 
-def _is_certain(loop: PrimLoopOp) -> bool:
-    """Whether a loop surely has all its rounds."""
-    end = loop.regions[0].block.last_op
-    assert end is not None
-    return constant_of(loop.operands[1]) is True and constant_of(end.operands[0]) is True
-
-
 def _comes_after(op: Operation | None, other: Operation) -> bool:
     """Whether `op`, or what it is in, follows `other` in its block."""
     while op is not None and op.parent is not other.parent:
@@ -200,7 +200,7 @@ def _stacked(append: AtenOp, loop: PrimLoopOp) -> PrimLoopOp:
     spec, made = argument_of(value), held.owner
     assert isinstance(spec, TensorSpec)
     assert isinstance(made, PrimListConstructOp)
-    is_certain, rounds, body = _is_certain(loop), _most_rounds(loop), loop.regions[0].block
+    is_certain, rounds, body = has_all_rounds(loop), _most_rounds(loop), loop.regions[0].block
     outside = TorchBuilder(before=loop)
     first, begun = list(made.operands), len(made.operands)
     is_in_front = append.schema.full_name == "aten::insert.t"
