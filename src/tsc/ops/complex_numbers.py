@@ -9,7 +9,7 @@ import numpy as np
 
 from tsc import dtypes
 from tsc.dtypes import Array
-from tsc.errors import DTypeError, ShapeError
+from tsc.errors import DTypeError, ShapeError, UnsupportedOperatorError
 from tsc.memory.conjugates import conjugate_view, is_conjugate_view
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, ResultLayout, Sharing, TensorSpec
@@ -223,7 +223,19 @@ def _angle_of_parts(aten: Aten, self: Parts) -> Part:
     return aten("atan2", self.imag, self.real)
 
 
-@FAMILY.op("aten::angle", infer=_angle_infer, in_parts=_angle_of_parts)
+def _angle_of_reals(aten: Aten, self: AnyTensor) -> AnyTensor:
+    """`angle` of real numbers in terms of other operators."""
+    dtype = aten.dtype(self)
+    if dtype.is_complex:
+        raise UnsupportedOperatorError("aten::angle: of complex numbers as wholes")
+    x = self if dtype.is_floating else aten.in_dtype(self, dtypes.F32)
+    sign = aten("mul.Scalar", aten.in_dtype(aten("lt.Scalar", x, 0), aten.dtype(x)), np.pi)
+    return aten("where.self", aten.isnan(x), x, sign)
+
+
+@FAMILY.op(
+    "aten::angle", infer=_angle_infer, in_parts=_angle_of_parts, kind="composite", composite=_angle_of_reals
+)
 def angle(self: Array) -> Array:
     """The angle of a complex number; of a real one 0 or pi."""
     target = _angle_infer(spec_of(self)).dtype.numpy

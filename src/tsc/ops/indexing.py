@@ -10,7 +10,7 @@ import numpy as np
 from tsc import dtypes
 from tsc.dims import certainly_empty
 from tsc.dtypes import Array
-from tsc.errors import BoundsError, CodegenError, DTypeError, ShapeError
+from tsc.errors import BoundsError, CodegenError, DTypeError, ShapeError, UnsupportedOperatorError
 from tsc.ops.composite import AnyTensor, Aten, composite
 from tsc.ops.definition import Family, IndexBound, TensorSpec
 from tsc.ops.elementwise import spec_of
@@ -222,7 +222,19 @@ def gather(self: Array, dim: int, index: Array, sparse_grad: bool) -> Array:
     return (self if self.ndim else self.reshape(1))[along(index, axis, index.shape)]
 
 
-@FAMILY.op("aten::take")
+def _take_infer(self: TensorSpec, index: TensorSpec) -> TensorSpec:
+    return TensorSpec(index.shape, self.dtype)
+
+
+def _taken(aten: Aten, self: AnyTensor, index: AnyTensor) -> AnyTensor:
+    """`take` in terms of other operators."""
+    flat, places = aten("reshape", self, [-1]), aten("reshape", index, [-1])
+    if aten.dtype(index) is not dtypes.I64:
+        raise UnsupportedOperatorError(f"aten::take: of indices that are {aten.dtype(index).name}")
+    return aten("reshape", aten("index.Tensor", flat, [places]), list(aten.shape(index)))
+
+
+@FAMILY.op("aten::take", infer=_take_infer, kind="composite", composite=_taken)
 def take(self: Array, index: Array) -> Array:
     """Elements of the flattened tensor; negative indices count from the end."""
     if index.dtype != np.int64:

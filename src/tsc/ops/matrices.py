@@ -108,7 +108,27 @@ def eye_m(n: int, m: int, dtype: int | None, *_: object) -> Array:
 # --- diagonals ---
 
 
-@inferred_by_running(FAMILY, "aten::diag")
+def _spread(aten: Aten, self: AnyTensor, offset: int, dim1: int, dim2: int) -> AnyTensor:
+    """`diag_embed` in terms of other operators: the lines as columns, and zeros beside the diagonal."""
+    shape = aten.shape(self)
+    rank, n = len(shape) + 1, shape[-1] + abs(offset)
+    first, second = wrap_dim(dim1, rank), wrap_dim(dim2, rank)
+    numbers = aten("arange", n, dtypes.I64.code, None, None, None)
+    gaps = aten("sub.Tensor", numbers, aten("unsqueeze", numbers, 1))
+    line = aten("constant_pad_nd", self, [max(offset, 0), max(-offset, 0)], 0)
+    columns = aten("expand", aten("unsqueeze", line, -2), [*shape[:-1], n, n], implicit=False)
+    spread = aten("masked_fill.Scalar", columns, aten("ne.Scalar", gaps, offset), 0)
+    return aten("clone", aten("movedim.intlist", spread, [-2, -1], [first, second]), 0)
+
+
+def _diagonal_or_spread(aten: Aten, self: AnyTensor, diagonal: int) -> AnyTensor:
+    """`diag` in terms of other operators."""
+    if len(aten.shape(self)) == 1:
+        return aten("diag_embed", self, diagonal, 0, 1)
+    return aten("clone", aten("diagonal", self, diagonal, 0, 1), 0)
+
+
+@inferred_by_running(FAMILY, "aten::diag", kind="composite", composite=_diagonal_or_spread)
 def diag(self: Array, diagonal: int) -> Array:
     """The matrix with a given diagonal, or the diagonal of a matrix."""
     if self.ndim not in (1, 2):
@@ -118,7 +138,7 @@ def diag(self: Array, diagonal: int) -> Array:
     return np.array(np.diagonal(self, diagonal))
 
 
-@inferred_by_running(FAMILY, "aten::diag_embed")
+@inferred_by_running(FAMILY, "aten::diag_embed", kind="composite", composite=_spread)
 def diag_embed(self: Array, offset: int, dim1: int, dim2: int) -> Array:
     """The last dim spread on a diagonal of two new dims."""
     rank = self.ndim + 1

@@ -237,13 +237,19 @@ def _count_infer(self: TensorSpec, dim: int | Sequence[int] | None) -> TensorSpe
     return TensorSpec(reduced(self.shape, wrap_dims(dim, self.ndim), False), dtypes.I64)
 
 
-@FAMILY.op("aten::count_nonzero", infer=_count_infer)
+def _counted(aten: Aten, self: AnyTensor, dim: int | Sequence[int] | None) -> AnyTensor:
+    """`count_nonzero` in terms of other operators."""
+    dims = list(wrap_dims(dim, len(aten.shape(self))))
+    return aten("sum.dim_IntList", aten("ne.Scalar", self, 0), dims, False, dtype=None)
+
+
+@FAMILY.op("aten::count_nonzero", infer=_count_infer, kind="composite", composite=_counted)
 def count_nonzero(self: Array, dim: int | None) -> Array:
     """How many elements are not zero, in all or along `dim`."""
     return np.asarray(np.sum(self != 0, axis=wrap_dims(dim, self.ndim), dtype=np.int64))
 
 
-@FAMILY.op("aten::count_nonzero.dim_IntList", infer=_count_infer)
+@FAMILY.op("aten::count_nonzero.dim_IntList", infer=_count_infer, kind="composite", composite=_counted)
 def count_nonzero_dims(self: Array, dim: Sequence[int]) -> Array:
     """How many elements are not zero, along several dims."""
     return np.asarray(np.sum(self != 0, axis=wrap_dims(dim, self.ndim), dtype=np.int64))
