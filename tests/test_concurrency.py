@@ -22,7 +22,7 @@ import tsc
 from tests.fuzz.subjects import argument, expected, fresh_function, result
 from tsc import concurrency
 from tsc.concurrency import COMPILING, TRACING, computed_once, interned, once
-from tsc.programs import versions
+from tsc.programs import making
 
 THREADS = 6
 fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -81,13 +81,13 @@ def test_what_is_made_once_is_made_once() -> None:
 
 def test_a_key_is_compiled_once_however_many_threads_call_first(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[tuple[str, ...]] = []
-    compile_for = versions.compile_for
+    compile_for = making.compile_for
 
     def counted(entry: Any, key: Any, *rest: Any, **named: Any) -> Any:
         compiled.append(tuple(key))
         return compile_for(entry, key, *rest, **named)
 
-    monkeypatch.setattr(versions, "compile_for", counted)
+    monkeypatch.setattr(making, "compile_for", counted)
     function = tsc.script(fresh_function())
 
     def work() -> bool:

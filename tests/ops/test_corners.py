@@ -37,7 +37,7 @@ def test_where_a_tensor_begins_in_its_memory(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("offset", [0, 1, 3, 4, 9, -2, -3, -9])
 def test_where_a_diagonal_begins(offset: int) -> None:
     def begin(x: Tensor, offset: int) -> int:
-        return x.diagonal(offset, 0, 1).storage_offset()
+        return int(x.diagonal(offset, 0, 1).storage_offset())
 
     assert tsc.script(begin)(torch.zeros(3, 4), offset) == begin(torch.zeros(3, 4), offset)
 

@@ -8,6 +8,7 @@ from typing import Any
 from xdsl.ir import SSAValue
 
 from tsc.dialects import torch_types as tt
+from tsc.dims import Dim
 from tsc.dtypes import F64, I64, DType
 from tsc.errors import DTypeError
 from tsc.ops.composite import Aten
@@ -32,14 +33,14 @@ VIEWS = ("aten::select.int", "aten::narrow")
 """Views at a place that a number says."""
 
 
-def arithmetic(stem: str, a: SSAValue, b: SSAValue | int | float, form: str, aten: Aten) -> SSAValue:
+def arithmetic(stem: str, a: SSAValue, b: SSAValue | int | float | Dim, form: str, aten: Aten) -> SSAValue:
     """One of `ARITHMETIC`; `form` is the overload, or ``turned`` where `a` is the second operand."""
     if form == "turned":
         return aten("rsub.Scalar", a, b, 1) if stem == "sub" else arithmetic(stem, a, b, "Scalar", aten)
     return aten(f"mul.{form}", a, b) if stem == "mul" else aten(f"{stem}.{form}", a, b, 1)
 
 
-def compared(stem: str, a: SSAValue, b: SSAValue | int | float, form: str, aten: Aten) -> SSAValue:
+def compared(stem: str, a: SSAValue, b: SSAValue | int | float | Dim, form: str, aten: Aten) -> SSAValue:
     """One of `COMPARISONS`, in the same way."""
     if form == "turned":
         return aten(f"{COMPARISONS[stem]}.Scalar", a, b)

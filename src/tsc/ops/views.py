@@ -174,9 +174,7 @@ def expand_as(aten: Aten, self: AnyTensor, other: AnyTensor) -> AnyTensor:
 
 
 def _indexed(tensor: str, dim: str, index: str) -> str | None:
-    """Python for ``tensor[index]`` at a dim that is known; with an ellipsis a result without dims is an array
-    too.
-    """
+    """Python for ``tensor[index]`` at a dim that is known; with an ellipsis a result is always an array."""
     if dim == "-1":
         return f"{tensor}[..., {index}]"
     return f"{tensor}[{':, ' * int(dim)}{index}, ...]" if dim in ("0", "1", "2", "3") else None
@@ -285,8 +283,7 @@ def diagonal(self: Array, offset: int, dim1: int, dim2: int) -> Array:
     """The diagonal of dims `dim1` and `dim2`, as the last dim."""
     axes = wrap_dim(dim1, self.ndim), wrap_dim(dim2, self.ndim)
     view = np.diagonal(self, offset, *axes)
-    if not view.shape[-1]:  # where it begins is asked for all the same
-        view = np.diagonal(self, 0, *axes)[..., :0]
+    view = view if view.shape[-1] else np.diagonal(self, 0, *axes)[..., :0]  # where it begins is asked for
     view.flags.writeable = self.flags.writeable
     return view
 

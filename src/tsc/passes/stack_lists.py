@@ -207,8 +207,8 @@ def _stacked(append: AtenOp, loop: PrimLoopOp) -> PrimLoopOp:
     shape = [rounds + begun, *spec.shape]
     aten = building_aten(outside, [])
     empty = aten("zeros", shape, spec.dtype.code, None, None, None)
-    for place, element in enumerate(first, rounds if is_in_front else 0):
-        empty = aten("select_scatter", empty, element, 0, place)
+    for number, element in enumerate(first, rounds if is_in_front else 0):
+        empty = aten("select_scatter", empty, element, 0, number)
     entering = [empty] if is_certain else [empty, outside.constant(0)]
     carried = [body.insert_arg(v.type, len(body.args)) for v in entering]
     builder = TorchBuilder(before=append)

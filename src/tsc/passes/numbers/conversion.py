@@ -60,7 +60,7 @@ from tsc.passes.decompose import building_aten
 from tsc.passes.numbers import functions
 from tsc.passes.numbers.lists import spread_lists
 
-Number: TypeAlias = SSAValue | int | float
+Number: TypeAlias = SSAValue | int | float | Dim
 """An operand of arithmetic: the tensor that stands for a number, or a number that is known."""
 
 
