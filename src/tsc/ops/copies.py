@@ -170,7 +170,7 @@ def _still(aten: Aten, base: AnyTensor, piece: AnyTensor, requires_grad: bool) -
     return piece
 
 
-@FAMILY.op("aten::requires_grad_", infer=_same, is_identity=True, inverse=_still)
+@FAMILY.op("aten::requires_grad_", infer=_same, is_identity=True, inverse=_still, gives_argument=True)
 def requires_grad(self: Array, requires_grad: bool) -> Array:
     """The tensor itself: who notes what is computed is told elsewhere."""
     return self

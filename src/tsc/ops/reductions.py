@@ -241,14 +241,14 @@ def std_all(aten: Aten, self: AnyTensor, unbiased: bool) -> AnyTensor:
 
 @composite(FAMILY, "aten::logsumexp")
 def logsumexp(aten: Aten, self: AnyTensor, dim: Sequence[int], keepdim: bool) -> AnyTensor:
-    """``log(sum(exp(x)))``, shifted by the maximum so that it cannot overflow; of integers and bools in
-    float32.
+    """``log(sum(exp(x)))``, shifted by the maximum (of real parts) so that it cannot overflow; of integers
+    and bools in float32.
     """
     dtype = aten.dtype(self)
     x = self if dtype.is_floating or dtype.is_complex else aten("to.dtype", self, dtypes.F32.code)
     if certainly_empty(aten.shape(x)):
         return aten.log(aten("sum.dim_IntList", aten.exp(x), dim, keepdim))
-    top = aten.amax(x, dim, True)
+    top = aten.amax(aten("real", x) if dtype.is_complex else x, dim, True)
     finite = aten("where.ScalarOther", aten.isfinite(top), top, 0.0)
     total = aten("sum.dim_IntList", aten.exp(aten("sub.Tensor", x, finite)), dim, keepdim)
     shift = finite if keepdim else aten("sum.dim_IntList", finite, dim, False)
