@@ -179,9 +179,20 @@ def leaf_written(x: torch.Tensor) -> torch.Tensor:
     return gradient
 
 
-@pytest.mark.parametrize(
-    "program", [not_required, not_a_scalar, not_used, detached, computed_before, leaf_written]
-)
+def leaf_written_and_squared(x: torch.Tensor) -> torch.Tensor:
+    x = x.detach().clone().requires_grad_(True)
+    x.mul_(2.0)
+    gradient = torch.autograd.grad([(x * x).sum()], [x])[0]
+    assert gradient is not None
+    return gradient
+
+
+REFUSED = [
+    not_required, not_a_scalar, not_used, detached, computed_before, leaf_written, leaf_written_and_squared
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("program", REFUSED)
 def test_what_pytorch_refuses_is_refused_in_its_words(
     program: Callable[[torch.Tensor], torch.Tensor],
 ) -> None:

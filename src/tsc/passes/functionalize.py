@@ -11,7 +11,7 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from tsc.analysis.known_values import UNKNOWN_CALLS, is_within, writes_anything
+from tsc.analysis.known_values import UNKNOWN_CALLS, constant_of, is_within, writes_anything
 from tsc.analysis.memory_aliases import has_memory, shared_operands
 from tsc.analysis.memory_shapes import Lying
 from tsc.analysis.object_identity import asks_which
@@ -32,7 +32,7 @@ from tsc.ops.derivatives.recorded import CUTS
 from tsc.passes.functional.arguments import name_arguments
 from tsc.passes.functional.forms import CannotFunctionalizeError, functional_form, stored
 from tsc.passes.functional.handed_on import copy_handed_on
-from tsc.passes.functional.memory import MemoryState, TensorRecord
+from tsc.passes.functional.memory import LEAF, MemoryState, TensorRecord
 from tsc.passes.functional.second_names import forget_second_names
 from tsc.passes.functional.value_types import to_values
 from tsc.passes.gradients.requiring import Requiring
@@ -108,6 +108,16 @@ def _keeps_gradient(op: AtenOp, tensor: TensorRecord) -> bool:
     *_, root = tensor.up()
     is_inside = not isinstance(op.parent_op(), FuncOp)  # where what a loop carries is not known yet
     return is_inside or Requiring()(root.value)
+
+
+def _writes_leaf(op: AtenOp, tensor: TensorRecord) -> bool:
+    """Whether `op` writes to what the program itself lets require gradients, which PyTorch refuses where
+    they are recorded.
+    """
+    views = [link.view for link in tensor.up() if link.view is not None]
+    leaves = [view for view in views if view.schema.full_name == LEAF]
+    is_recorded = UNRECORDED_WRITE not in op.attributes and not any(v.schema.full_name in CUTS for v in views)
+    return is_recorded and any(constant_of(leaf.operands[1]) is not False for leaf in leaves)
 
 
 def _lies_by_itself(op: Operation) -> bool:
@@ -316,7 +326,7 @@ class _Functionalizer:
         for other in op.operands[1:]:
             if self.state.overlaps(other, tensor):
                 raise CannotFunctionalizeError(f"{op.schema.full_name} reads memory that it writes")
-        if self.asks_gradients and _keeps_gradient(op, tensor):
+        if self.asks_gradients and (_keeps_gradient(op, tensor) or _writes_leaf(op, tensor)):
             self.function.attributes[UNRECORDED_WRITE] = UnitAttr()
         if not functional.result_layout.follows_operands and op not in self.writes_in_order:
             self.function.attributes[KEEPS_ORDER] = UnitAttr()
