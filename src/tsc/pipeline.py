@@ -95,6 +95,7 @@ class Stage:
 ROLLED, UNROLLED = 500, 8_000
 """How many operations unrolled loops may come to, where loops may be native, and where they run in Python."""
 PLAIN_FREEZE = Freeze()
+FINDERS = (FindSizes(before_writes=True), JoinSizes(before_writes=True))
 SIMPLIFY = (PropagateConstants(), Canonicalize(), EliminateDeadCode())
 SIMPLIFY_UNCHECKED = (*SIMPLIFY[:2], EliminateDeadCode(leaves_gathers=True))
 """As long as `check-bounds` is to come."""
@@ -155,12 +156,7 @@ def stages(
                     UnrollLoops(ROLLED if is_whole else UNROLLED),
                     once_settled=(
                         *((RequireNoRaise(), StackLists(only_certain=finds_sizes)) if is_whole else ()),
-                        # a number that will be known is no size to find
-                        *(
-                            (FindSizes(before_writes=True), JoinSizes(before_writes=True))
-                            if finds_sizes
-                            else ()
-                        ),
+                        *(FINDERS if finds_sizes else ()),  # a number that will be known is no size to find
                     ),
                 ),  # shapes decide branches, branches decide shapes
                 *((GrowLists(),) if finds_sizes else ()),

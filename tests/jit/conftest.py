@@ -18,3 +18,11 @@ def strategy() -> Generator[None]:
     yield
     tsc.set_fusion_strategy(before)
     options().is_strict = was_strict
+
+
+@pytest.fixture
+def for_all_sizes() -> Generator[None]:
+    """Functions are compiled for symbolic sizes from the first call on."""
+    before = tsc.set_fusion_strategy([("DYNAMIC", 10)])
+    yield
+    tsc.set_fusion_strategy(before)

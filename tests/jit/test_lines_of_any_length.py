@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -15,11 +14,7 @@ import tsc
 LENGTHS = (20, 200, 7, 1000, 96, 97, 2, 64, 128, 333)
 
 
-@pytest.fixture(autouse=True)
-def _for_all_sizes() -> Generator[None]:
-    before = tsc.set_fusion_strategy([("DYNAMIC", 4)])
-    yield
-    tsc.set_fusion_strategy(before)
+pytestmark = pytest.mark.usefixtures("for_all_sizes")
 
 
 def in_order(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

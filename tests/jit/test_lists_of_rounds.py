@@ -5,8 +5,8 @@ such programs are native, with loops that stay loops, for all lengths.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import Any, List  # noqa: UP035
+from collections.abc import Callable
+from typing import Any, List, Tuple  # noqa: UP035
 
 import pytest
 import torch
@@ -31,14 +31,18 @@ def best_path(e: Tensor, t: Tensor) -> Tensor:
     return torch.stack(path[::-1])
 
 
-def best_path_reversed(e: Tensor, t: Tensor) -> Tensor:
+def scored(e: Tensor, t: Tensor) -> Tuple[Tensor, List[Tensor]]:  # noqa: UP006
     score = e[0]
     back: List[Tensor] = []  # noqa: UP006
     for i in range(1, e.size(0)):
         best, places = (score[:, None] + t).max(0)
         back.append(places)
         score = best + e[i]
-    last = score.argmax()
+    return score.argmax(), back
+
+
+def best_path_reversed(e: Tensor, t: Tensor) -> Tensor:
+    last, back = scored(e, t)
     path = [last]
     for places in back[::-1]:
         last = places[last]
@@ -48,13 +52,7 @@ def best_path_reversed(e: Tensor, t: Tensor) -> Tensor:
 
 
 def best_path_from_the_front(e: Tensor, t: Tensor) -> Tensor:
-    score = e[0]
-    back: List[Tensor] = []  # noqa: UP006
-    for i in range(1, e.size(0)):
-        best, places = (score[:, None] + t).max(0)
-        back.append(places)
-        score = best + e[i]
-    last = score.argmax()
+    last, back = scored(e, t)
     path = [last]
     for j in range(len(back) - 1, -1, -1):
         last = back[j][last]
@@ -94,15 +92,8 @@ def test_short_and_long_ones_are_native(program: Callable[..., Any]) -> None:
     assert rows[-1].kernels < 60  # a kernel for each of a loop's steps, and not of its rounds
 
 
-@pytest.fixture
-def for_all_lengths() -> Generator[None]:
-    before = tsc.set_fusion_strategy([("DYNAMIC", 4)])
-    yield
-    tsc.set_fusion_strategy(before)
-
-
 @pytest.mark.parametrize("program", [best_path, best_path_reversed, there_and_back])
-@pytest.mark.usefixtures("for_all_lengths")
+@pytest.mark.usefixtures("for_all_sizes")
 def test_one_compilation_is_for_all_lengths(program: Callable[..., Any]) -> None:
     function = tsc.script(program)
     assert_right(function, program, (30, 7, 300, 2, 64))
@@ -132,7 +123,7 @@ def every_third(x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("program", [from_the_second, backwards, every_third])
-@pytest.mark.usefixtures("for_all_lengths")
+@pytest.mark.usefixtures("for_all_sizes")
 def test_ranges_from_anywhere_stay_loops(program: Callable[..., Any]) -> None:
     function: Any = tsc.script(program)
     for length in (300, 31, 8, 64, 5, 9):

@@ -3,125 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 import tsc
-
-
-def shifted(x: Tensor) -> Tensor:
-    return x.t() + 1
-
-
-def pointwise(x: Tensor) -> Tensor:
-    return x.abs() * 2
-
-
-def sliced(x: Tensor) -> Tensor:
-    return x.abs()[..., 2:]
-
-
-def product(x: Tensor) -> Tensor:
-    return (x @ x.t()).t()
-
-
-def several(x: Tensor) -> tuple[Tensor, list[Tensor]]:
-    return x.t() * 2, [x + 1, x.t().abs()]
-
-
-def diagonal(x: Tensor) -> Tensor:
-    return x.clamp(max=1.0).diagonal(0, -2, -1)
-
-
-def repeated(x: Tensor) -> Tensor:
-    return x.repeat([2, 1])
-
-
-def repeated_each(x: Tensor) -> Tensor:
-    return torch.repeat_interleave(x.cumsum(1), 2, 0)
-
-
-def squared(x: Tensor) -> Tensor:
-    return torch.square(x.transpose(-1, 0))
-
-
-def normalized(x: Tensor) -> Tensor:
-    return torch.softmax(x.t(), -1)
-
-
-def converted(x: Tensor) -> Tensor:
-    return x.double()
-
-
-def broadcast(x: Tensor) -> Tensor:
-    return torch.sub(x, x[:1, :1], alpha=0.25)
-
-
-def mixed(x: Tensor) -> tuple[Tensor, Tensor]:
-    """`kthvalue` has no native form: kernels and operators take turns."""
-    return torch.kthvalue(x * 2, 2, 1, keepdim=True)[0], torch.sigmoid(x)
-
-
-def indexed(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    i = torch.tensor([0, 0, -1])
-    return x[[0]], x.t()[:, i], x[i, :].mT
-
-
-def nonzero(x: Tensor) -> tuple[Tensor, Tensor]:
-    return torch.nonzero(x > 2), torch.argwhere(x)
-
-
-def expanded(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    turned = torch.relu(x).t()
-    row = turned[:, 0] * 2
-    return (
-        turned.expand([2, turned.size(0), turned.size(1)]),
-        torch.meshgrid([row, row + 1])[1],
-        row.expand([3, -1]),
-    )
-
-
-def copied(x: Tensor) -> Tensor:
-    return x.t().contiguous().abs()
-
-
-def kept(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    return torch.floor_divide(x, 2).t(), torch.zeros_like(x.t()), torch.heaviside(x.t(), x.t())
-
-
-def padded(x: Tensor) -> Tensor:
-    return torch.nn.functional.pad(x[None].unsqueeze(-1), [0, 1, 1, 0])
-
-
-PROGRAMS: list[Callable[[Tensor], Any]] = [
-    shifted, pointwise, sliced, product, several, diagonal, repeated, repeated_each, squared, normalized,
-    converted, broadcast, mixed, indexed, nonzero, expanded, copied, kept, padded,
-]  # fmt: skip
-ARGUMENTS: dict[str, Callable[[], Tensor]] = {
-    "row-major": lambda: torch.arange(20.0).reshape(4, 5),
-    "turned": lambda: torch.arange(20.0).reshape(5, 4).t(),
-    "with gaps": lambda: torch.arange(40.0).reshape(4, 10)[:, ::2],
-    "a part, turned": lambda: torch.arange(70.0).reshape(7, 10)[1:6, 2:6].t(),
-    "a row": lambda: torch.arange(5.0).reshape(1, 5),
-    "expanded": lambda: torch.arange(5.0).expand(4, 5),
-}
-
-
-def tensors(result: Any) -> list[Tensor]:
-    if isinstance(result, Tensor):
-        return [result]
-    parts: Any = result.values() if isinstance(result, dict) else result
-    return [t for part in parts for t in tensors(part)]
-
-
-def _strides(tensor: Tensor) -> list[int]:
-    """Those of dims that have more than one element: no program can tell the others."""
-    return [s for s, n in zip(tensor.stride(), tensor.shape, strict=True) if n > 1]
+from tests.jit.laid_out import ARGUMENTS, PROGRAMS, normalized, pointwise, product, strides, tensors
 
 
 @pytest.mark.parametrize("argument", ARGUMENTS)
@@ -132,7 +23,7 @@ def test_results_have_pytorchs_strides(program: Callable[[Tensor], Any], argumen
     want = tensors(program(make()))
     for _ in range(3):
         got = tensors(scripted(make()))
-        assert [_strides(t) for t in got] == [_strides(t) for t in want]
+        assert [strides(t) for t in got] == [strides(t) for t in want]
         assert all(torch.allclose(a, b) for a, b in zip(got, want, strict=True))
 
 
@@ -267,14 +158,6 @@ OF_SIZES = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def for_all_sizes() -> Generator[None]:
-    """Functions are compiled for symbolic sizes from the first call on."""
-    before = tsc.set_fusion_strategy([("DYNAMIC", 10)])
-    yield
-    tsc.set_fusion_strategy(before)
-
-
 @pytest.mark.parametrize("is_turned", [False, True])
 @pytest.mark.parametrize("program", OF_SIZES)
 @pytest.mark.usefixtures("for_all_sizes")
@@ -286,7 +169,7 @@ def test_what_is_compiled_for_all_sizes_has_the_strides_of_each(
     for rows, columns in ((3, 5), (2, 5), (4, 5), (5, 1), (6, 1), (9, 5), (4, 9), (8, 8)):
         x = torch.randn(columns, rows).t() if is_turned else torch.randn(rows, columns)
         for _ in range(2):
-            assert _strides(scripted(x)) == _strides(program(x))
+            assert strides(scripted(x)) == strides(program(x))
 
 
 WEIGHT = torch.randn(6, 5, 3, 3)
@@ -393,110 +276,3 @@ def test_what_is_written_lies_as_it_did(program: Callable[[Tensor], Any]) -> Non
             assert mine.stride() == theirs.stride()
             torch.testing.assert_close(mine, theirs)
     assert function.last.is_native
-
-
-def turned(x: Tensor) -> Tensor:
-    return (x * 2 + 1).transpose(1, 2)
-
-
-def channels_last(x: Tensor) -> dict[str, Tensor]:
-    y = torch.relu(x).unsqueeze(1)
-    return {"last": y.permute(0, 2, 3, 1), "sum": x.sum(2)}
-
-
-def turned_in_half(x: Tensor) -> Tensor:
-    return x.exp().to(torch.bfloat16).mT
-
-
-def turned_and_narrowed(x: Tensor) -> Tensor:
-    return (x + 1).transpose(0, 1)[:2]
-
-
-def expanded_columns(x: Tensor) -> Tensor:
-    return x.sum(2).unsqueeze(-1).expand(-1, -1, 3)
-
-
-class Turning(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("turned", torch.zeros(()))
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.turned = (x * 3).transpose(1, 2)
-        return self.turned.sum(1)
-
-
-OF_ALL = [turned, channels_last, turned_in_half, turned_and_narrowed, expanded_columns]
-
-
-def assert_views(program: Callable[[Tensor], Any]) -> None:
-    function: Any = tsc.script(program)
-    for shape in ((2, 3, 4), (2, 3, 4), (3, 5, 2), (2, 3, 4), (1, 3, 4), (2, 1, 1), (0, 3, 4)):
-        x = torch.randn(shape)
-        for mine, theirs in zip(tensors(function(x)), tensors(program(x)), strict=True):
-            torch.testing.assert_close(mine, theirs)
-            assert _strides(mine) == _strides(theirs) or not theirs.numel()
-    assert function.last.is_native
-
-
-@pytest.mark.parametrize("program", OF_ALL)
-def test_all_of_a_result_in_another_order_is_a_view_of_it(program: Callable[[Tensor], Any]) -> None:
-    assert_views(program)
-
-
-@pytest.mark.parametrize("program", OF_ALL)
-@pytest.mark.usefixtures("for_all_sizes")
-def test_so_it_is_for_all_sizes(program: Callable[[Tensor], Any]) -> None:
-    assert_views(program)
-
-
-def test_a_view_of_a_result_costs_no_copy() -> None:
-    function: Any = tsc.script(turned)
-    function(torch.randn(2, 3, 4))
-    assert function.last.form.structure[0] == "view"
-
-
-def test_an_attribute_may_be_all_of_a_result_in_another_order() -> None:
-    theirs = Turning()
-    mine = tsc.script(Turning())
-    for _ in range(5):
-        x = torch.randn(2, 3, 4)
-        assert torch.allclose(mine(x), theirs(x))
-        assert torch.equal(mine.turned, theirs.turned)
-        assert mine.turned.stride() == theirs.turned.stride()
-
-
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_calls_with_arguments_in_other_orders_take_the_short_way(program: Callable[[Tensor], Any]) -> None:
-    function: Any = tsc.script(program)
-    for columns in (6, 5):
-        whole = torch.randn(4, columns)
-        parts = torch.randn(8, columns)[::2], torch.randn(4, 2 * columns)[:, ::2]
-        for x in (whole, whole.t().contiguous().t(), *parts, whole[:1].expand(4, -1), whole):
-            for _ in range(3):
-                for mine, theirs in zip(tensors(function(x)), tensors(program(x)), strict=True):
-                    torch.testing.assert_close(mine, theirs)
-                    assert _strides(mine) == _strides(theirs) or not theirs.numel()
-
-
-def test_only_the_first_call_of_an_order_goes_the_long_way() -> None:
-    function: Any = tsc.script(pointwise)
-    x = torch.randn(4, 3)
-    for given in (x, x.mT.contiguous().mT):
-        for _ in range(10):
-            assert torch.allclose(function(given), pointwise(given))
-    assert sum(function.compiled.calls.values()) <= 4
-
-
-def places(x: Tensor) -> Tensor:
-    return torch.nonzero(x > 0)
-
-
-def test_results_of_found_sizes_take_the_short_way() -> None:
-    function: Any = tsc.script(places)
-    given = [torch.randn(4, 3) for _ in range(10)]
-    for x in [*given, torch.zeros(4, 3), torch.ones(4, 3), *torch.eye(12).view(12, 4, 3)[:2]]:
-        got, want = function(x), places(x)
-        assert torch.equal(got, want)
-        assert _strides(got) == _strides(want) or not want.numel()
-    assert sum(function.compiled.calls.values()) <= 5

@@ -14,10 +14,8 @@ from tsc.analysis.operator_effects import definition_of
 from tsc.dialects import torch_types as tt
 from tsc.dialects.aten import AtenOp
 from tsc.dialects.torch_ops import PrimIfOp, PrimListUnpackOp
+from tsc.dialects.tsc import DISTINCT
 from tsc.dims import is_known
-
-DISTINCT = "tsc.distinct"
-"""The attribute of a function that names the arguments no two of which are one tensor."""
 
 
 def is_same_tensor(a: SSAValue, b: SSAValue) -> bool | None:

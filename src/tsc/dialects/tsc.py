@@ -54,6 +54,8 @@ FOLDED = "tsc.folded"
 """The attribute of functions of modules that are not frozen: the paths of attributes that are constants
 nevertheless, as long as the object holds the same."""
 
+DISTINCT = "tsc.distinct"
+"""The attribute of functions that names the arguments no two of which are one tensor."""
 HAD_MODES = "tsc.had_modes"
 """The attribute of functions that set whether gradients are recorded, which nothing in them depends on."""
 UNRECORDED_WRITE = "tsc.unrecorded_write"

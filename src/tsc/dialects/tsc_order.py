@@ -22,6 +22,8 @@ MOST_SLOTS = 16
 """How many lines are put in order at one time, at most: each needs a slot of the workspace."""
 PLACE_BITS = 32
 """The bits of a place in a line."""
+LONGEST = 1 << (PLACE_BITS - 2)
+"""Elements of a line at most: places, twice as many of them in fact, are numbers of so many bits."""
 LINE_BYTES = 64
 """What lies in a slot begins on cache lines."""
 BLOCK_ITEMS = 64
@@ -30,7 +32,7 @@ BLOCK_ITEMS = 64
 
 def rounded_up(size: int, unit: int) -> int:
     """The next multiple of `unit`."""
-    return (size + unit - 1) // unit * unit
+    return -(-size // unit) * unit
 
 
 def half_of(extent: int) -> int:

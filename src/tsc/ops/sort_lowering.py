@@ -11,7 +11,7 @@ from tsc import dtypes
 from tsc.dialects.arith_emitter import element_type
 from tsc.dialects.loop_extents import shape_of
 from tsc.dialects.tsc import YieldOp
-from tsc.dialects.tsc_order import OrderOp, OrderStatisticOp, SortOp, TopKOp
+from tsc.dialects.tsc_order import LONGEST, OrderOp, OrderStatisticOp, SortOp, TopKOp
 from tsc.dims import most_of
 from tsc.dtypes import DType
 from tsc.errors import UnsupportedOperatorError
@@ -19,8 +19,6 @@ from tsc.ops.definition import TensorSpec
 from tsc.ops.kernel_builder import BodyBuilder, KernelBuilder, KernelValue, Output, affine, dim
 from tsc.ops.scalar import Scalar
 
-LONGEST = 1 << 30
-"""Places, twice as many of them in fact, are numbers of 32 bits."""
 _SIGNED = {8: dtypes.I8, 16: dtypes.I16, 32: dtypes.I32, 64: dtypes.I64}
 
 

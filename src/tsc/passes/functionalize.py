@@ -140,7 +140,6 @@ def _call_that_may_write(function: FuncOp) -> Operation | None:
 class _Functionalizer:
     def __init__(self, function: FuncOp, pool: ConstantPool, in_regions: bool) -> None:
         self.function = function
-        self.pool = pool
         self.in_regions = in_regions
         self.state = MemoryState(function.body.block)
         self.asks_gradients = asks_gradients(function)

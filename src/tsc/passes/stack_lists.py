@@ -97,7 +97,7 @@ def _can_stack(op: AtenOp, loop: PrimLoopOp) -> bool:
         return False
     if not isinstance(value, TensorSpec) or made.parent is not loop.parent:
         return False
-    if made.operands and not all(_is_like(argument_of(o), value) for o in made.operands):
+    if not all(_is_like(argument_of(o), value) for o in made.operands):
         return False
     readers = [use.operation for use in held.uses if use.operation is not op]
     if not all(_comes_after(reader, loop) for reader in readers):

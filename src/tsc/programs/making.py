@@ -110,7 +110,9 @@ class Making:
 
 
 def trials(entry: Entry, refusal: str | None) -> int:
-    """How often that is tried: where there are no branches, sizes do not decide what is native."""
+    """How often native code as a whole is tried for other sizes: where there are no branches, sizes do not
+    decide what is native.
+    """
     return MOST_NATIVE_TRIALS if refusal is None and branches(entry.function) else 0
 
 

@@ -137,18 +137,7 @@ class _WrittenCall:
         """Call the code, and return what it gives, if it is for these arrays."""
         text, known = self.text, self.known
         all_arrays = f"({''.join(f'{name}, ' for name in self.arrays)})"
-        call = f"{text.hold(known.code)}({', '.join(self.arrays)})"
-        if known.suits is not None:
-            suits = f"{self._are_usual()}{text.hold(known.suits)}({all_arrays})"
-            call += f" if {suits} else {text.hold(MISS)}"
-        text.write(f"flat = {call}")
-        lays_out = known.laid_out is not None and not known.form.found
-        if lays_out:
-            text.write(f"if flat is not {text.hold(MISS)}:")
-            text.write(f"flat = {text.hold(known.laid_out)}(flat)", 2)
-        if known.in_other_orders is not None and self.arrays:
-            text.write(f"{'elif' if lays_out else 'if'} flat is {text.hold(MISS)}:")
-            text.write(f"flat = {text.hold(known.in_other_orders)}({', '.join(self.arrays)})", 2)
+        self._call(all_arrays)
         text.write(f"if flat is not {text.hold(MISS)}:")
         results = [f"r{number}" for number in range(len(known.outputs))]
         text.write(f"{', '.join(results)} = flat", 2)
@@ -174,6 +163,22 @@ class _WrittenCall:
             all_given = f"({''.join(f'{name}, ' for name in self.given)})"
             completed = self._completed_by(structure)
             text.write(f"return {text.hold(completed)}({all_results}, {all_arrays}, {all_given})", 2)
+
+    def _call(self, all_arrays: str) -> None:
+        """Have `flat` be what the code gives, as it is to lie in memory but where sizes are found."""
+        text, known, arrays = self.text, self.known, ", ".join(self.arrays)
+        call = f"{text.hold(known.code)}({arrays})"
+        if known.suits is not None:
+            suits = f"{self._are_usual()}{text.hold(known.suits)}({all_arrays})"
+            call += f" if {suits} else {text.hold(MISS)}"
+        text.write(f"flat = {call}")
+        lays_out = known.laid_out is not None and not known.form.found
+        if lays_out:
+            text.write(f"if flat is not {text.hold(MISS)}:")
+            text.write(f"flat = {text.hold(known.laid_out)}(flat)", 2)
+        if known.in_other_orders is not None and self.arrays:
+            text.write(f"{'elif' if lays_out else 'if'} flat is {text.hold(MISS)}:")
+            text.write(f"flat = {text.hold(known.in_other_orders)}({arrays})", 2)
 
     def _size(self, words: object) -> str:
         """The expression of a size in words."""

@@ -50,10 +50,8 @@ class TensorCalls:
             arguments = self._version.specializations.varying.given(arguments)
             pattern = [pattern_of(a, self.kind.tensor, given) for a in arguments]
             known = self._known_of(found, pattern, given)
-        except (UnusualValueError, UnsuitedError):
-            return False
-        except (RuntimeError, TypeError):  # PyTorch: no array, or it asks for gradients
-            return False
+        except (UnusualValueError, UnsuitedError, RuntimeError, TypeError):
+            return False  # the last two are PyTorch's: no array, or it asks for gradients
         if known is None:
             return False
         self._known = (known, *self._known)

@@ -78,6 +78,7 @@ class Versions:
         self._function = function
         self._receiver = receiver
         self.making = Making(interpreter.call, slow)
+        """What compiles them."""
         self._made: list[Version] = []
         self._is_refused = False
         """Whether it cannot be compiled at all."""

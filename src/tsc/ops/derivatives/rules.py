@@ -14,7 +14,7 @@ from tsc.ops.definition import Operator, require_schema
 FAMILIES = (
     "elementwise", "special_functions", "reductions", "movement", "products", "windows", "gathers", "orders",
     "norms", "matrices", "losses", "decompositions", "solutions", "sampling", "statistics", "segments",
-    "class_losses", "differences", "complex_numbers", "spectral",
+    "temporal_classification", "differences", "complex_numbers", "spectral",
 )  # fmt: skip
 """The modules of this package that register rules."""
 

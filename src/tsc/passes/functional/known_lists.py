@@ -39,13 +39,9 @@ def _changed(op: Operation) -> list[SSAValue] | None:
             return None
         between = between.next_op
     elements = _CHANGES[torch_name(op)](list(made.operands), list(op.operands[1:]))
-    kind = held.type.data if isinstance(held.type, tt.ListType) else None
-    if (
-        elements is None
-        or kind is None
-        or held in elements
-        or not all(_may_hold(kind, e.type) for e in elements)
-    ):
+    assert isinstance(held.type, tt.ListType)
+    kind = held.type.data
+    if elements is None or held in elements or not all(_may_hold(kind, e.type) for e in elements):
         return None
     grown = PrimListConstructOp.create(operands=elements, result_types=[held.type], location=op.location)
     assert op.parent is not None
@@ -132,12 +128,9 @@ def _joined(op: Operation) -> list[SSAValue] | None:
 
 
 def _list_of(op: Operation, elements: Sequence[SSAValue]) -> list[SSAValue]:
-    made = PrimListConstructOp.create(
-        operands=elements, result_types=[op.results[0].type], location=op.location
-    )
-    assert op.parent is not None
-    op.parent.insert_op_before(made, op)
-    return list(made.results)
+    kind = op.results[0].type
+    assert isinstance(kind, tt.ListType)
+    return [TorchBuilder(before=op).list(kind.data, elements)]
 
 
 LIST_RULES: dict[str, Rule] = {

@@ -11,7 +11,7 @@ from tsc.analysis.kernel_model import KernelModel
 from tsc.analysis.target import Target
 from tsc.dialects.loop_builder import LoopBuilder
 from tsc.dialects.loop_index import Index
-from tsc.dialects.tsc_order import OrderOp, OrderStatisticOp, SortOp, TopKOp, half_of
+from tsc.dialects.tsc_order import LONGEST, OrderOp, OrderStatisticOp, SortOp, TopKOp, half_of
 from tsc.dims import certainly_empty, is_known
 from tsc.errors import CodegenError
 from tsc.passes.schedules.flow import as_index, choose, compare
@@ -25,8 +25,6 @@ SHORT = 96
 """Elements of a line up to which each is compared with every other: that has no branches."""
 DIGIT_BITS = 8
 BUCKETS = 1 << DIGIT_BITS
-LONGEST = 1 << 30
-"""Places, twice as many of them in fact, are numbers of 32 bits."""
 
 
 def schedule_sort(model: KernelModel, target: Target) -> func.FuncOp:
